@@ -10,8 +10,8 @@ use std::{
 };
 
 use tokio::{
-    sync::{mpsc, oneshot},
-    time::Instant,
+    sync::{Notify, mpsc, oneshot},
+    time::{Instant, timeout_at},
 };
 use uuid::Uuid;
 
@@ -20,6 +20,8 @@ use crate::runtime::lock::Mutex;
 
 /// Most entries that may wait.
 const MAX_WAITING: usize = 16 * 1024;
+/// Most entries that are written at a time, and most events of a session.
+pub(super) const BATCH: usize = 4096;
 /// Most bytes that may wait.
 const MAX_BYTES: usize = 64 * 1024 * 1024;
 
@@ -36,14 +38,13 @@ pub(super) enum Waiting {
 }
 
 impl Waiting {
-    /// Whether it is a session's founding.
-    pub(super) fn founds(&self) -> bool {
-        matches!(self, Self::Entry(entry) if entry.founding.is_some())
-    }
-
     /// Whether a client waits for it.
     pub(super) fn is_urgent(&self) -> bool {
-        self.founds() || matches!(self, Self::Somebody(_))
+        match self {
+            Self::Entry(entry) => entry.founding.is_some(),
+            Self::Somebody(_) => true,
+            Self::Marked => false,
+        }
     }
 }
 
@@ -54,6 +55,8 @@ pub(super) struct Queue {
     sender: mpsc::Sender<Waiting>,
     /// An entry for each session with events that were not read yet.
     marked: Arc<Mutex<Vec<Entry>>>,
+    /// Something urgent was queued.
+    urgent: Arc<Notify>,
     bytes: Arc<AtomicUsize>,
     /// Since when the oldest entry waits.
     since: Arc<Mutex<Option<Instant>>>,
@@ -65,6 +68,7 @@ pub(super) struct Queue {
 pub(super) struct Written {
     pub(super) receiver: mpsc::Receiver<Waiting>,
     marked: Arc<Mutex<Vec<Entry>>>,
+    urgent: Arc<Notify>,
     pub(super) bytes: Arc<AtomicUsize>,
     pub(super) since: Arc<Mutex<Option<Instant>>>,
 }
@@ -72,18 +76,32 @@ pub(super) struct Written {
 pub(super) fn queue() -> (Queue, Written) {
     let (sender, receiver) = mpsc::channel(MAX_WAITING);
     let bytes = Arc::<AtomicUsize>::default();
-    let (marked, since) = (Arc::default(), Arc::default());
+    let (marked, urgent, since) = (Arc::default(), Arc::<Notify>::default(), Arc::default());
     let queue = Queue {
         sender,
         marked: Arc::clone(&marked),
+        urgent: Arc::clone(&urgent),
         bytes: Arc::clone(&bytes),
         since: Arc::clone(&since),
         closed: Arc::default(),
     };
-    (queue, Written { receiver, marked, bytes, since })
+    (queue, Written { receiver, marked, urgent, bytes, since })
 }
 
 impl Written {
+    /// Waits until this moment, unless somebody waits for the store; then adds what is queued, up to
+    /// as much as is written at a time.
+    pub(super) async fn collect(&mut self, taken: &mut Vec<Waiting>, until: Instant) {
+        if !taken.iter().any(Waiting::is_urgent) {
+            // Not until the queue has more: each entry would wake the writer.
+            drop(timeout_at(until, self.urgent.notified()).await);
+        }
+        while taken.len() < BATCH {
+            let Ok(more) = self.receiver.try_recv() else { return };
+            taken.push(more);
+        }
+    }
+
     /// The entries of sessions that have sent events. If they are taken after entries of the queue,
     /// everything that was sent before those is among them.
     pub(super) fn take_marked(&self) -> Vec<Entry> {
@@ -97,12 +115,22 @@ impl Queue {
         let length = entry.len();
         let before = self.bytes.fetch_add(length, Ordering::Relaxed);
         let is_room = before + length <= MAX_BYTES && !self.closed.load(Ordering::Relaxed);
-        if is_room && self.sender.try_send(Waiting::Entry(entry)).is_ok() {
+        if is_room && self.send(Waiting::Entry(entry)) {
             self.begin(before);
             return true;
         }
         self.bytes.fetch_sub(length, Ordering::Relaxed);
         false
+    }
+
+    /// Whether the channel had room.
+    fn send(&self, waiting: Waiting) -> bool {
+        let is_urgent = waiting.is_urgent();
+        let is_sent = self.sender.try_send(waiting).is_ok();
+        if is_sent && is_urgent {
+            self.urgent.notify_one();
+        }
+        is_sent
     }
 
     /// Queues the entry of a session that has sent events; `false` if the queue is closed. There is
@@ -117,7 +145,7 @@ impl Queue {
         let is_first = marked.is_empty();
         marked.push(entry);
         drop(marked);
-        if is_first && self.sender.try_send(Waiting::Marked).is_err() {
+        if is_first && !self.send(Waiting::Marked) {
             tracing::trace!(
                 "the queue is full: these events are written together with what it contains"
             );
@@ -161,8 +189,7 @@ impl Queue {
     /// no room even for that.
     pub(super) fn flushed(&self) -> Option<oneshot::Receiver<Infallible>> {
         let (written, waits) = oneshot::channel();
-        self.sender.try_send(Waiting::Somebody(written)).ok()?;
-        Some(waits)
+        self.send(Waiting::Somebody(written)).then_some(waits)
     }
 
     /// Accepts no more entries; what is queued is still written.
@@ -206,5 +233,27 @@ mod tests {
         assert_eq!(queue.waiting() * 2, both);
         let ids: Vec<Uuid> = written.take_marked().iter().map(|entry| entry.id).collect();
         assert_eq!(ids, [lives]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn entries_are_collected_until_somebody_waits() {
+        let (queue, mut written) = queue();
+        let ended = |id| Entry { ended: true, ..Entry::of(Uuid::from_u128(id), 1) };
+        let mut taken = vec![Waiting::Marked];
+        assert!(queue.push(ended(1)));
+        let (began, linger) = (Instant::now(), Duration::from_millis(5));
+        written.collect(&mut taken, began + linger).await;
+        assert_eq!((taken.len(), began.elapsed()), (2, linger));
+        // It is over.
+        written.collect(&mut taken, began + linger).await;
+        assert_eq!((taken.len(), began.elapsed()), (2, linger));
+        let collecting = written.collect(&mut taken, began + linger * 9);
+        let asking = async { (queue.push(ended(2)), queue.flushed()) };
+        let ((), (is_room, waits)) = tokio::join!(collecting, asking);
+        assert!(is_room && waits.is_some());
+        assert_eq!((taken.len(), began.elapsed()), (4, linger));
+        // Somebody waits already.
+        written.collect(&mut taken, began + linger * 9).await;
+        assert_eq!(began.elapsed(), linger);
     }
 }

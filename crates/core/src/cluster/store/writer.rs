@@ -8,26 +8,22 @@ use std::{
 };
 
 use futures_util::future::join_all;
-use tokio::{
-    sync::mpsc,
-    time::{Instant, timeout_at},
-};
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::{
     super::directory::Held,
     Entry, Logged, Store, StoreError, Unwritten,
     connection::is_away,
-    queue::{Waiting, Written},
+    queue::{BATCH, Waiting, Written},
     scripts::Bounds,
 };
 use crate::config::{Durability, EventStoreConfig};
 
-/// Most entries that are written at a time, and most events of a session.
-const BATCH: usize = 4096;
-/// How long further entries are waited for, to be written with the first one, unless calls wait for
-/// the store. A call of a quick server is over by then. New sessions are written without delay.
-const LINGER: Duration = Duration::from_millis(1);
+/// How long further entries are waited for, to be written with the first one, unless somebody waits
+/// for the store. A call of a quick server is over by then, and a busy session has had several. New
+/// sessions are written without delay.
+const LINGER: Duration = Duration::from_millis(5);
 /// Bytes that are written in a microsecond on average: after a large write comes a pause. So a flood
 /// of events leaves its client the CPU and is written in large pieces; events that are replaced by
 /// newer ones meanwhile are not written.
@@ -93,10 +89,8 @@ impl Store {
                 }
             }
             let began = Instant::now();
-            if self.durability == Durability::Async && !taken.iter().any(Waiting::founds) {
-                tokio::time::sleep(LINGER).await;
-            }
-            fill(&mut taken, &mut written.receiver, pause).await;
+            let linger = if self.durability == Durability::Async { LINGER } else { Duration::ZERO };
+            written.collect(&mut taken, pause.max(began + linger)).await;
             let batch = Batch::of(taken, written.take_marked());
             let before = self.counts.logged_bytes.load(Ordering::Relaxed);
             while !self.write_batch(&batch).await && !self.end.is_cancelled() {
@@ -147,24 +141,6 @@ impl Store {
                 ending.remove(&entry.id);
             });
         }
-    }
-}
-
-/// Takes what is queued, at most as much as is written at a time; until then waits for more, unless
-/// it contains something urgent.
-async fn fill(taken: &mut Vec<Waiting>, queue: &mut mpsc::Receiver<Waiting>, until: Instant) {
-    let mut is_urgent = taken.iter().any(Waiting::is_urgent);
-    while taken.len() < BATCH {
-        let more = match queue.try_recv() {
-            Ok(more) => more,
-            Err(_) if is_urgent || Instant::now() >= until => return,
-            Err(_) => match timeout_at(until, queue.recv()).await {
-                Ok(Some(more)) => more,
-                Ok(None) | Err(_) => return,
-            },
-        };
-        is_urgent |= more.is_urgent();
-        taken.push(more);
     }
 }
 
@@ -266,8 +242,6 @@ impl Store {
 
 #[cfg(test)]
 mod tests {
-    use tokio::sync::oneshot;
-
     use super::*;
 
     fn calls(stream: u64) -> Entry {
@@ -305,23 +279,5 @@ mod tests {
     fn something_is_always_written() {
         assert_eq!(condensed(vec![calls(1), answered(1)]), ["d1"]);
         assert!(condensed(Vec::new()).is_empty());
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_flood_is_collected_until_somebody_waits() {
-        let (sender, mut queue) = mpsc::channel(9);
-        let began = Instant::now();
-        let until = began + paced(u64::MAX);
-        let mut taken = vec![Waiting::Marked];
-        sender.try_send(Waiting::Entry(calls(1))).unwrap();
-        fill(&mut taken, &mut queue, until).await;
-        assert_eq!((taken.len(), began.elapsed()), (2, MAX_LINGER));
-        // The pause is over.
-        fill(&mut taken, &mut queue, until).await;
-        assert_eq!((taken.len(), began.elapsed()), (2, MAX_LINGER));
-        let (somebody, _waits) = oneshot::channel();
-        sender.try_send(Waiting::Somebody(somebody)).unwrap();
-        fill(&mut taken, &mut queue, until + MAX_LINGER).await;
-        assert_eq!((taken.len(), began.elapsed()), (3, MAX_LINGER));
     }
 }
