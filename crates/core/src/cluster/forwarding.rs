@@ -1,6 +1,6 @@
 //! A request on its way to the replica that can serve it.
 
-use http::{Request, Response, Uri, header, uri::Authority};
+use http::{Request, Response, Version};
 
 use super::{
     carried::{Carried, strip},
@@ -16,24 +16,19 @@ pub(crate) enum Unforwarded {
     Lost(h2::Error),
 }
 
-/// The request in the form in which it is forwarded; `None` if it cannot be put into that form.
+/// The request in the form in which it is forwarded: like one of HTTP/1.1, with a path and a `Host`.
+/// `None` if it cannot be put into that form.
 pub(crate) fn addressed(
     mut request: Request<Outbound>,
     carried: &Carried,
 ) -> Option<Request<Outbound>> {
     let headers = request.headers_mut();
     strip(headers);
-    let host = headers.remove(header::HOST);
-    let host = host.and_then(|host| host.to_str().ok()?.parse::<Authority>().ok());
     carried.put(headers);
-    let target = request.uri().path_and_query().cloned();
-    let uri = Uri::builder()
-        .scheme("http")
-        .authority(host.unwrap_or_else(|| Authority::from_static("replica")))
-        .path_and_query(target?)
-        .build();
-    *request.uri_mut() = uri.ok()?;
-    *request.version_mut() = http::Version::HTTP_2;
+    if request.uri().authority().is_some() {
+        *request.uri_mut() = request.uri().path_and_query().cloned()?.into();
+    }
+    *request.version_mut() = Version::HTTP_11;
     request.extensions_mut().clear();
     Some(request)
 }

@@ -64,11 +64,9 @@ impl Port {
             cluster.count_received();
         }
         let (mut head, body) = request.into_parts();
-        let target = head.uri.path_and_query().cloned().ok_or(Rejection::BadTarget)?;
-        if let Some(host) = head.uri.authority().and_then(|host| host.as_str().parse().ok()) {
-            head.headers.insert(http::header::HOST, host);
+        if head.uri.authority().is_some() {
+            return Err(Rejection::BadTarget.into());
         }
-        head.uri = target.into();
         head.version = http::Version::HTTP_11;
         head.extensions.insert(HandedOver);
         let address = carried.address;
