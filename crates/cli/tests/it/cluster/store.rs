@@ -259,7 +259,7 @@ fn a_session_that_another_version_has_written_stays_as_it_is() {
     let owner = replicas.0.remove(0);
     owner.signal("KILL");
     let key = format!("mcp-proxy:{{{}}}:s", session_uuid(&request));
-    store.command(&["HSET", &key, "v", "\u{7f}as no version does"]);
+    store.command(&["HSET", &key, "1", "\u{7f}as no version does"]);
     let lease = store.command(&["HMGET", &key, "o", "e"]);
     for _ in 0..3 {
         let answer = persist(&replicas, 0, &request);

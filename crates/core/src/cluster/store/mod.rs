@@ -306,7 +306,9 @@ impl Store {
     /// Takes a session over if its lease is still `seen`; returns everything needed to continue it.
     pub(crate) async fn take(&self, id: Uuid, seen: Lease) -> Result<Option<Taken>, StoreError> {
         let taking = self.scripts.take(&self.connection, &self.keys, id, seen, self.own);
-        let Some((lease, sealed)) = self.asked(taking).await? else { return Ok(None) };
+        let Some(lease) = self.asked(taking).await? else { return Ok(None) };
+        let reading = self.scripts.founding(&self.connection, &self.keys, id);
+        let sealed = self.asked(reading).await?;
         let Some(founding) = self.sealer.open(id, &sealed) else { return Ok(None) };
         let reading = self.scripts.log(&self.connection, &self.keys, id);
         let logged = self.asked(reading).await?;

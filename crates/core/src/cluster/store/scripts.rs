@@ -1,7 +1,7 @@
 //! The steps of the store, each done atomically by a script. The rules are those of
 //! [`directory`](super::super::directory).
 
-use std::time::Duration;
+use std::{collections::HashMap, time::Duration};
 
 use bytes::Bytes;
 use redis::{AsyncCommands as _, Cmd, ErrorKind, Script, ServerErrorKind};
@@ -25,7 +25,9 @@ use super::{
 /// The log is a list; `kind@seconds` and the bytes alternate in it. A stream would take 4 KiB even
 /// while it is empty. Lua hashes each byte of a text that it gets or makes, so that takes longer than
 /// what Redis does with it: the bytes of events are not looked at, and short ones come together.
-/// The session's field `b` counts events and their bytes, if there are any. Beyond the limits the
+/// The session's field `b` counts events and their bytes, if there are any. Its founding is in the
+/// fields `1`, `2` and so on: Redis keeps a session in a third less memory while no field is longer
+/// than 64 bytes. One that would need many fields is in one. Beyond the limits the
 /// oldest are dropped, but never the newest one. Expired events are looked for when the founding is
 /// written, which happens from time to time.
 const HOLD: &str = r"
@@ -34,9 +36,17 @@ if has[2] then
   local is, mine = tonumber(has[2]), tonumber(ARGV[2])
   if is > mine or (is == mine and has[1] ~= ARGV[1]) then return {0, has[1], has[2]} end
 end
-if ARGV[4] == '' and redis.call('HEXISTS', KEYS[1], 'v') == 0 then return {2} end
+if ARGV[4] == '' and redis.call('HEXISTS', KEYS[1], 1) == 0 then return {2} end
 redis.call('HSET', KEYS[1], 'o', ARGV[1], 'e', ARGV[2])
-if ARGV[4] ~= '' then redis.call('HSET', KEYS[1], 'v', ARGV[4]) end
+if ARGV[4] ~= '' then
+  local most, field = 64, 0
+  if #ARGV[4] > 1024 then most = #ARGV[4] end
+  for from = 1, #ARGV[4], most do
+    field = field + 1
+    redis.call('HSET', KEYS[1], field, string.sub(ARGV[4], from, from + most - 1))
+  end
+  repeat field = field + 1 until redis.call('HDEL', KEYS[1], field) == 0
+end
 local events, bytes = string.match(has[3] or '', '^(%d+) (%d+)$')
 events, bytes = tonumber(events) or 0, tonumber(bytes) or 0
 local changed, now = ARGV[4] ~= '', redis.call('TIME')[1]
@@ -105,14 +115,14 @@ return {1}
 
 /// A replica takes a session. Arguments: the owner and the epoch that were seen, who takes it.
 const TAKE: &str = r"
-local has = redis.call('HMGET', KEYS[1], 'o', 'e', 'v')
+local has = redis.call('HMGET', KEYS[1], 'o', 'e')
 if has[1] ~= ARGV[1] or has[2] ~= ARGV[2] then return {0} end
 local time = redis.call('TIME')
 local epoch = time[1] * 1000 + math.floor(time[2] / 1000)
 if epoch <= tonumber(has[2]) then epoch = tonumber(has[2]) + 1 end
 epoch = string.format('%.0f', epoch)
 redis.call('HSET', KEYS[1], 'o', ARGV[3], 'e', epoch)
-return {1, epoch, has[3] or ''}
+return {1, epoch}
 ";
 
 /// A session has ended. Arguments: owner, epoch.
@@ -235,14 +245,12 @@ impl Scripts {
         id: Uuid,
         seen: Lease,
         by: ReplicaId,
-    ) -> Result<Option<(Lease, Vec<u8>)>, StoreError> {
+    ) -> Result<Option<Lease>, StoreError> {
         let mut taking = self.take.key(keys.session(id));
         taking.arg(seen.owner.to_string()).arg(seen.epoch).arg(by.to_string());
-        let said: Vec<redis::Value> = taking.invoke_async(&mut connection.clone()).await?;
-        let [_, epoch, founding] = said.as_slice() else { return Ok(None) };
-        let epoch: Epoch = redis::from_redis_value_ref(epoch)?;
-        let founding: Vec<u8> = redis::from_redis_value_ref(founding)?;
-        Ok(Some((Lease { owner: by, epoch }, founding)))
+        let said: Vec<Epoch> = taking.invoke_async(&mut connection.clone()).await?;
+        let [_, epoch] = said.as_slice() else { return Ok(None) };
+        Ok(Some(Lease { owner: by, epoch: *epoch }))
     }
 
     pub(super) async fn record(
@@ -270,8 +278,9 @@ impl Scripts {
         keys: &Keys,
         id: Uuid,
     ) -> Result<Vec<u8>, StoreError> {
-        let sealed: Option<Vec<u8>> = connection.clone().hget(keys.session(id), "v").await?;
-        Ok(sealed.unwrap_or_default())
+        let fields: HashMap<String, Vec<u8>> = connection.clone().hgetall(keys.session(id)).await?;
+        let parts = (1_usize..).map_while(|field| fields.get(&field.to_string()));
+        Ok(parts.flatten().copied().collect())
     }
 
     pub(super) async fn address(

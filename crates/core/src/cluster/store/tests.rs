@@ -81,12 +81,10 @@ async fn the_scripts_do_what_the_rules_say() {
                 record = Some(expected);
             } else {
                 let by = ReplicaId([u8::try_from(random(&mut state, 4)).unwrap() + 1; 8]);
-                let taken = scripts.take(&connection, &keys, id, seen, by).await.unwrap();
+                let got = scripts.take(&connection, &keys, id, seen, by).await.unwrap();
                 let expected = directory::take(record, seen, by, 0).ok();
-                let got = taken.as_ref().map(|(got, _)| *got);
                 assert_eq!(got.map(|got| got.owner), expected.map(|expected| expected.owner));
                 assert!(got.map(|got| got.epoch) >= expected.map(|expected| expected.epoch));
-                assert!(taken.is_none_or(|(_, founding)| founding == b"founding"));
                 record = got.or(record);
                 known.extend(got);
             }
@@ -232,6 +230,27 @@ async fn an_event_takes_its_bytes_and_little_more() {
         // The store's allocator rounds large ones up, by an eighth at most.
         let rounding = if bytes < 1024 { 0 } else { bytes / 8 };
         assert!(each <= i64::try_from(bytes + rounding + 100).unwrap(), "{bytes}: {each}");
+    }
+}
+
+#[tokio::test]
+async fn a_session_is_stored_whole_and_takes_little_more_than_its_bytes() {
+    let Some((_redis, connection)) = redis().await else { return };
+    let id = Uuid::new_v4();
+    let owner = Owner { connection, scripts: Scripts::default(), keys: Keys("t".to_owned()), id };
+    let bounds = Bounds { kept_millis: 60_000, events: 10, bytes: 1000 };
+    let (connection, keys) = (&owner.connection, &owner.keys);
+    for length in [1, 63, 64, 360, 1024, 65, 1025, 9000, 128, 64, 1] {
+        let founding: Vec<u8> = (0..length).map(|at| u8::try_from(at % 251).unwrap()).collect();
+        let entry = Entry::founded(id, 5, founding.clone().into());
+        let own = ReplicaId([1; 8]);
+        let held = owner.scripts.hold(connection, keys, own, &[entry], bounds).await.unwrap();
+        assert_eq!(held, Some(Held::Kept));
+        assert_eq!(owner.scripts.founding(connection, keys, id).await.unwrap(), founding);
+        if length == 360 {
+            let takes: usize = owner.ask(&["MEMORY", "USAGE", &keys.session(id)]).await;
+            assert!(takes < length + 256, "{takes}");
+        }
     }
 }
 
