@@ -25,4 +25,4 @@ pub(crate) use peers::{Answer, Inbound, Link, Local, Outbound, PeerPort, Unreach
 pub(crate) use replica::ReplicaId;
 pub(crate) use secrets::Secrets;
 pub(crate) use seeking::{Found as Whereabouts, Taking};
-pub(crate) use store::{Founding, Logged, RemoteSession, Store, Taken, Unwritten};
+pub(crate) use store::{Founding, Logged, RemoteSession, Store, Taken, Underway, Unwritten};

@@ -9,6 +9,8 @@ use uuid::Uuid;
 use super::super::directory::Epoch;
 use crate::{codec::event_stream::EventId, jsonrpc::Frame};
 
+/// Longest kind of an event.
+const MAX_KIND: usize = 64;
 /// Longest event that is stored together with others.
 const MAX_SHORT: usize = 1024;
 
@@ -67,12 +69,21 @@ impl Logged {
 /// how many bytes they have; if there are several, `:` and the length of each follow.
 fn write_events(id: EventId, frames: &[&Frame], command: &mut impl RedisWrite) {
     let all: usize = frames.iter().map(|frame| frame.len()).sum();
-    let mut kind = format!("{}_{}*{all}", id.stream, id.number);
+    let mut kind = Vec::with_capacity(MAX_KIND + frames.len() * 5);
+    let mut digits = itoa::Buffer::new();
+    let mut number = |kind: &mut Vec<u8>, before: &[u8], number: u64| {
+        kind.extend_from_slice(before);
+        kind.extend_from_slice(digits.format(number).as_bytes());
+    };
+    number(&mut kind, b"", id.stream);
+    number(&mut kind, b"_", id.number);
+    number(&mut kind, b"*", all as u64);
     if frames.len() > 1 {
-        let lengths: Vec<_> = frames.iter().map(|frame| frame.len().to_string()).collect();
-        kind = format!("{kind}:{}", lengths.join(","));
+        for (at, frame) in frames.iter().enumerate() {
+            number(&mut kind, if at == 0 { b":" } else { b"," }, frame.len() as u64);
+        }
     }
-    command.write_arg(kind.as_bytes());
+    command.write_arg(&kind);
     let mut bytes = command.writer_for_next_arg();
     let mut runs = frames.iter().flat_map(|frame| frame.runs());
     // A command is written to memory, which does not fail.
@@ -107,6 +118,15 @@ pub(crate) trait Unwritten: fmt::Debug + Send + Sync {
     fn written(&self, last: u64);
 }
 
+/// The calls of a session that are under way. Like its events they are read when they are written.
+pub(crate) trait Underway: fmt::Debug + Send + Sync {
+    /// What the store does not know yet, in order; from now on it tells of changes again.
+    fn read(&self) -> Vec<Logged>;
+
+    /// What was read last is written.
+    fn written(&self);
+}
+
 /// An entry that waits to be written.
 #[derive(Clone, Debug)]
 pub(crate) struct Entry {
@@ -117,6 +137,8 @@ pub(crate) struct Entry {
     pub(super) logged: Option<Logged>,
     /// Where its events are, if there are new ones.
     pub(super) events: Option<Arc<dyn Unwritten>>,
+    /// Where its calls are, if some have begun or ended.
+    pub(super) calls: Option<Arc<dyn Underway>>,
     /// The session has ended.
     pub(super) ended: bool,
 }
@@ -124,7 +146,7 @@ pub(crate) struct Entry {
 impl Entry {
     /// An entry that says only who has the session.
     pub(super) fn of(id: Uuid, epoch: Epoch) -> Self {
-        Self { id, epoch, founding: None, logged: None, events: None, ended: false }
+        Self { id, epoch, founding: None, logged: None, events: None, calls: None, ended: false }
     }
 
     pub(super) fn founded(id: Uuid, epoch: Epoch, founding: Bytes) -> Self {
@@ -133,6 +155,11 @@ impl Entry {
 
     pub(super) fn logged(id: Uuid, epoch: Epoch, logged: Logged) -> Self {
         Self { logged: Some(logged), ..Self::of(id, epoch) }
+    }
+
+    /// Whether it only says where something is.
+    pub(super) fn is_mark(&self) -> bool {
+        self.founding.is_none() && self.logged.is_none() && !self.ended
     }
 
     fn event(&self) -> Option<(EventId, &Frame)> {

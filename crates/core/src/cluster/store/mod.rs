@@ -17,7 +17,7 @@ mod tests;
 
 pub(crate) use founding::{Founding, RemoteSession};
 pub(crate) use keys::{LEASE, Leased, StoreError};
-pub(crate) use log::{Entry, Logged, Unwritten};
+pub(crate) use log::{Entry, Logged, Underway, Unwritten};
 
 use std::{
     collections::{HashMap, HashSet},
@@ -211,6 +211,12 @@ impl Store {
     pub(crate) fn has_sent(&self, id: Uuid, events: Arc<dyn Unwritten>) -> bool {
         let Some(epoch) = self.lock().get(&id).map(|holding| holding.epoch) else { return false };
         self.queue.mark(Entry { events: Some(events), ..Entry::of(id, epoch) })
+    }
+
+    /// The same for calls that have begun or ended.
+    pub(crate) fn has_calls(&self, id: Uuid, calls: Arc<dyn Underway>) -> bool {
+        let Some(epoch) = self.lock().get(&id).map(|holding| holding.epoch) else { return false };
+        self.queue.mark(Entry { calls: Some(calls), ..Entry::of(id, epoch) })
     }
 
     /// A session that lived here has ended.

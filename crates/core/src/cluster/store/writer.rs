@@ -2,7 +2,7 @@
 //! side for several.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::HashMap,
     sync::{Arc, PoisonError, atomic::Ordering},
     time::Duration,
 };
@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use super::{
     super::directory::Held,
-    Entry, Logged, Store, StoreError, Unwritten,
+    Entry, Logged, Store, StoreError, Underway, Unwritten,
     connection::is_away,
     queue::{BATCH, Waiting, Written},
     scripts::Bounds,
@@ -55,9 +55,6 @@ impl Batch {
                 somebody @ Waiting::Somebody(_) => batch.told.push(somebody),
                 Waiting::Marked => {}
             }
-        }
-        for entries in batch.sessions.values_mut() {
-            condense(entries);
         }
         batch
     }
@@ -149,32 +146,6 @@ fn paced(bytes: u64) -> Duration {
     MAX_LINGER.min(Duration::from_micros(bytes / PACE as u64))
 }
 
-/// Leaves calls that have begun and are answered out of a session's entries. The last entry stays:
-/// an owner that was replaced learns of it when it writes.
-fn condense(entries: &mut Vec<Entry>) {
-    let (mut answered, mut over) = (HashSet::new(), HashSet::new());
-    // From the end, because what comes later decides.
-    for entry in entries.iter().rev() {
-        match &entry.logged {
-            Some(Logged::Answered { stream }) => drop(answered.insert(*stream)),
-            Some(Logged::Calls { stream, .. }) if answered.contains(stream) => {
-                over.insert(*stream);
-            }
-            _ => {}
-        }
-    }
-    let mut left = entries.len();
-    entries.retain(|entry| {
-        left -= 1;
-        match &entry.logged {
-            Some(Logged::Answered { stream } | Logged::Calls { stream, .. }) => {
-                left == 0 || !over.contains(stream)
-            }
-            _ => true,
-        }
-    });
-}
-
 /// The events that a session has sent, and where they are from.
 struct Events<'a> {
     source: &'a dyn Unwritten,
@@ -197,20 +168,43 @@ impl<'a> Events<'a> {
     }
 }
 
+/// What has changed about the session's calls under way, and who says so.
+fn changed_calls(entries: &[Entry]) -> Option<(&dyn Underway, Vec<Entry>)> {
+    let entry = entries.iter().rev().find(|entry| entry.calls.is_some())?;
+    let source = entry.calls.as_deref()?;
+    let changed = source.read().into_iter();
+    Some((source, changed.map(|it| Entry::logged(entry.id, entry.epoch, it)).collect()))
+}
+
 impl Store {
     /// Writes a session's events, then its other entries.
     async fn write_session(&self, entries: &[Entry], bounds: Bounds) -> Result<Held, StoreError> {
-        while let Some(mut events) = Events::of(entries) {
+        // Before the events, so that those of a call that is answered are among them.
+        let calls = changed_calls(entries);
+        let (calls, mut rest) =
+            calls.map_or_else(Default::default, |(source, changed)| (Some(source), changed));
+        rest.extend(entries.iter().filter(|entry| !entry.is_mark()).cloned());
+        if rest.is_empty() {
+            // An owner that was replaced learns of it when it writes.
+            rest.extend(entries.last().cloned());
+        }
+        let held = loop {
+            let Some(mut events) = Events::of(entries) else {
+                break self.write_entries(&rest, bounds).await?;
+            };
             if !events.is_more {
-                events.entries.extend_from_slice(entries);
+                events.entries.append(&mut rest);
             }
             let held = self.write_entries(&events.entries, bounds).await?;
             events.source.written(events.last);
             if !events.is_more || held != Held::Kept {
-                return Ok(held);
+                break held;
             }
+        };
+        if let Some(calls) = calls {
+            calls.written();
         }
-        self.write_entries(entries, bounds).await
+        Ok(held)
     }
 
     async fn write_entries(&self, entries: &[Entry], bounds: Bounds) -> Result<Held, StoreError> {
@@ -237,47 +231,5 @@ impl Store {
             last.founding = Some(founding);
         }
         Ok(write(&entries).await?.unwrap_or(Held::Kept))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn calls(stream: u64) -> Entry {
-        Entry::logged(Uuid::nil(), 1, Logged::Calls { stream, ids: vec!["1".into()] })
-    }
-
-    fn answered(stream: u64) -> Entry {
-        Entry::logged(Uuid::nil(), 1, Logged::Answered { stream })
-    }
-
-    fn delivered(stream: u64) -> Entry {
-        Entry::logged(Uuid::nil(), 1, Logged::Delivered { stream })
-    }
-
-    fn condensed(mut entries: Vec<Entry>) -> Vec<String> {
-        condense(&mut entries);
-        let kinds = entries.iter().map(|entry| match &entry.logged {
-            Some(Logged::Calls { stream, .. }) => format!("c{stream}"),
-            Some(Logged::Answered { stream }) => format!("d{stream}"),
-            Some(Logged::Delivered { stream }) => format!("f{stream}"),
-            _ => "?".to_owned(),
-        });
-        kinds.collect()
-    }
-
-    #[test]
-    fn a_call_that_is_over_is_not_written() {
-        let quick = vec![calls(1), delivered(1), answered(1), calls(2), delivered(2)];
-        assert_eq!(condensed(quick), ["f1", "c2", "f2"]);
-        // It was written with an earlier batch.
-        assert_eq!(condensed(vec![answered(1), delivered(1)]), ["d1", "f1"]);
-    }
-
-    #[test]
-    fn something_is_always_written() {
-        assert_eq!(condensed(vec![calls(1), answered(1)]), ["d1"]);
-        assert!(condensed(Vec::new()).is_empty());
     }
 }

@@ -14,7 +14,7 @@ use super::{
     numbering::FIRST,
 };
 use crate::{
-    cluster::{Founding, Logged, RemoteSession, Store},
+    cluster::{Founding, Logged, RemoteSession, Store, Underway},
     jsonrpc::{Kind, Message},
     protocol::Method,
     relay::{Connection, Continuation},
@@ -23,6 +23,9 @@ use crate::{
 
 /// Longest subscription request that is remembered.
 const MAX_REMEMBERED: usize = 16 * 1024;
+/// Most answered calls that the store is told of at a time. It hears of no more while it is away:
+/// then the answer among the events says that a call is over.
+const MAX_ANSWERED: usize = 4096;
 
 /// See the module.
 pub(crate) struct Ledger {
@@ -30,8 +33,82 @@ pub(crate) struct Ledger {
     id: Uuid,
     epoch: u64,
     founding: Mutex<Founding>,
-    /// Running calls: their raw ids, by stream.
-    open: Mutex<HashMap<u64, Vec<Bytes>>>,
+    calls: Arc<Mutex<Calls>>,
+}
+
+/// The calls of a session that are under way, and what the store knows of them. A call that is over
+/// before the next write never gets there.
+#[derive(Debug, Default)]
+struct Calls {
+    /// By stream.
+    running: HashMap<u64, Running>,
+    /// Streams whose calls are answered, while the store may know them as running.
+    answered: Vec<u64>,
+    /// How many of those were read last.
+    read: usize,
+    /// Whether the store knows that there are changes.
+    is_told: bool,
+}
+
+#[derive(Debug)]
+struct Running {
+    /// As they are written in the requests.
+    ids: Vec<Bytes>,
+    known: Known,
+}
+
+/// Whether the store knows a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Known {
+    No,
+    /// It was read to be written.
+    Perhaps,
+    Yes,
+}
+
+impl Underway for Mutex<Calls> {
+    fn read(&self) -> Vec<Logged> {
+        let mut calls = self.lock().unwrap_or_else(PoisonError::into_inner);
+        calls.is_told = false;
+        calls.read = calls.answered.len();
+        let mut changed: Vec<Logged> =
+            calls.answered.iter().map(|stream| Logged::Answered { stream: *stream }).collect();
+        for (stream, call) in &mut calls.running {
+            if call.known != Known::Yes {
+                call.known = Known::Perhaps;
+                changed.push(Logged::Calls { stream: *stream, ids: call.ids.clone() });
+            }
+        }
+        changed
+    }
+
+    fn written(&self) {
+        let mut calls = self.lock().unwrap_or_else(PoisonError::into_inner);
+        let read = std::mem::take(&mut calls.read);
+        calls.answered.drain(..read);
+        for call in calls.running.values_mut() {
+            if call.known == Known::Perhaps {
+                call.known = Known::Yes;
+            }
+        }
+    }
+}
+
+impl Calls {
+    /// Calls begin that are answered on this stream.
+    fn begin(&mut self, stream: u64, ids: Vec<Bytes>) {
+        self.running.insert(stream, Running { ids, known: Known::No });
+    }
+
+    /// All of them are answered; whether the store has to know that.
+    fn answer(&mut self, stream: u64) -> bool {
+        let is_known = self.running.remove(&stream).is_some_and(|call| call.known != Known::No);
+        let is_change = is_known && self.answered.len() < MAX_ANSWERED;
+        if is_change {
+            self.answered.push(stream);
+        }
+        is_change
+    }
 }
 
 impl fmt::Debug for Ledger {
@@ -42,7 +119,7 @@ impl fmt::Debug for Ledger {
 
 impl Ledger {
     pub(crate) fn new(store: Arc<Store>, id: Uuid, epoch: u64, founding: Founding) -> Self {
-        Self { store, id, epoch, founding: Mutex::new(founding), open: Mutex::default() }
+        Self { store, id, epoch, founding: Mutex::new(founding), calls: Arc::default() }
     }
 
     /// The session is registered here; `end` ends it if another replica has taken it.
@@ -114,25 +191,37 @@ impl Ledger {
 
     /// Calls begin that are answered on this stream.
     pub(crate) fn begin(&self, stream: u64, ids: Vec<Bytes>) {
-        self.open().insert(stream, ids.clone());
-        self.store.log(self.id, Logged::Calls { stream, ids });
+        let mut calls = self.calls();
+        calls.begin(stream, ids);
+        self.tell(calls);
     }
 
     /// All of them are answered.
     pub(super) fn answered(&self, stream: u64) {
-        if self.open().remove(&stream).is_none() {
-            return;
+        let mut calls = self.calls();
+        if calls.answer(stream) {
+            self.tell(calls);
         }
-        self.store.log(self.id, Logged::Answered { stream });
     }
 
-    /// The running calls, which are reported to nobody any more.
+    /// Tells the store that there are changes, unless it knows.
+    fn tell(&self, mut calls: MutexGuard<'_, Calls>) {
+        if !std::mem::replace(&mut calls.is_told, true) {
+            drop(calls);
+            if !self.store.has_calls(self.id, Arc::clone(&self.calls) as _) {
+                self.calls().is_told = false;
+            }
+        }
+    }
+
+    /// The raw ids of the running calls, by stream; they are reported to nobody any more.
     pub(super) fn take_open(&self) -> HashMap<u64, Vec<Bytes>> {
-        std::mem::take(&mut *self.open())
+        let running = std::mem::take(&mut self.calls().running);
+        running.into_iter().map(|(stream, call)| (stream, call.ids)).collect()
     }
 
-    fn open(&self) -> MutexGuard<'_, HashMap<u64, Vec<Bytes>>> {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    fn calls(&self) -> MutexGuard<'_, Calls> {
+        self.calls.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// If calls wait for the store: resolves when it has everything that was recorded so far.
@@ -154,5 +243,76 @@ impl Ledger {
     pub(super) fn journal(&self, events: Weak<Mutex<EventStore>>) -> Journal {
         let (store, id) = (Arc::clone(&self.store), self.id);
         Journal(Box::new(move || events.upgrade().is_some_and(|events| store.has_sent(id, events))))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn begin(calls: &Mutex<Calls>, stream: u64) {
+        calls.lock().unwrap().begin(stream, vec!["7".into()]);
+    }
+
+    fn answer(calls: &Mutex<Calls>, stream: u64) -> bool {
+        calls.lock().unwrap().answer(stream)
+    }
+
+    fn read(calls: &Mutex<Calls>) -> Vec<String> {
+        let changes = calls.read().into_iter().map(|change| match change {
+            Logged::Calls { stream, ids } => format!("c{stream} {}", ids.len()),
+            Logged::Answered { stream } => format!("d{stream}"),
+            Logged::Event { .. } | Logged::Delivered { .. } => "?".to_owned(),
+        });
+        let mut changes: Vec<String> = changes.collect();
+        changes.sort_unstable();
+        changes
+    }
+
+    #[test]
+    fn a_call_that_is_over_before_the_next_write_is_not_written() {
+        let calls = Mutex::<Calls>::default();
+        begin(&calls, 1);
+        assert!(!answer(&calls, 1));
+        begin(&calls, 2);
+        assert_eq!(read(&calls), ["c2 1"]);
+        calls.written();
+        assert!(read(&calls).is_empty());
+        assert!(answer(&calls, 2));
+        assert!(!answer(&calls, 2));
+        assert_eq!(read(&calls), ["d2"]);
+        calls.written();
+        assert!(read(&calls).is_empty());
+    }
+
+    #[test]
+    fn what_happens_during_a_write_is_written_with_the_next_one() {
+        let calls = Mutex::<Calls>::default();
+        begin(&calls, 1);
+        begin(&calls, 2);
+        assert_eq!(read(&calls), ["c1 1", "c2 1"]);
+        assert!(answer(&calls, 1));
+        begin(&calls, 3);
+        calls.written();
+        assert_eq!(read(&calls), ["c3 1", "d1"]);
+        // This write fails.
+        assert!(answer(&calls, 2));
+        assert!(answer(&calls, 3));
+        assert_eq!(read(&calls), ["d1", "d2", "d3"]);
+        calls.written();
+        assert!(read(&calls).is_empty());
+    }
+
+    #[test]
+    fn a_store_that_is_away_costs_no_memory_for_calls_that_are_over() {
+        let calls = Mutex::<Calls>::default();
+        for stream in 0..5000 {
+            begin(&calls, stream);
+            drop(calls.read());
+            answer(&calls, stream);
+        }
+        let calls = calls.lock().unwrap();
+        assert!(calls.running.is_empty());
+        assert_eq!(calls.answered.len(), MAX_ANSWERED);
     }
 }
