@@ -15,9 +15,10 @@ use tokio::{sync::watch, time::Instant};
 use uuid::Uuid;
 
 use super::{
-    forwarding::{self, Unforwarded},
     names::Names,
-    peers::{Answer, Counts, Keeper, Link, Outbound, Own, Roster, Secure, Unmet, Unreached},
+    peers::{
+        Answer, Counts, Keeper, Link, Outbound, Own, Roster, Secure, Unforwarded, Unmet, Unreached,
+    },
     proof::{Prover, Reachable},
     replica::ReplicaId,
     secrets::Secrets,
@@ -133,13 +134,13 @@ impl Cluster {
     }
 
     /// Forwards a request; returns the response, which streams.
-    pub(crate) async fn forward(
+    pub(crate) fn forward(
         &self,
-        link: &Link,
+        link: Link,
         request: Request<Outbound>,
-    ) -> Result<Response<Answer>, Unforwarded> {
+    ) -> impl Future<Output = Result<Response<Answer>, Unforwarded>> + Send + use<> {
         self.forwarded.fetch_add(1, Ordering::Relaxed);
-        forwarding::forward(link, request).await
+        link.send(request)
     }
 
     /// Another replica has forwarded a request to this one.

@@ -18,10 +18,10 @@ mod seeking;
 mod store;
 
 pub(crate) use carried::{Carried, STANDING, strip};
-pub(crate) use forwarding::{Unforwarded, addressed};
+pub(crate) use forwarding::addressed;
 pub(crate) use handle::Cluster;
 pub(crate) use names::Names;
-pub(crate) use peers::{Answer, Inbound, Link, Local, Outbound, PeerPort, Unreached};
+pub(crate) use peers::{Answer, Inbound, Link, Local, Outbound, PeerPort, Unforwarded, Unreached};
 pub(crate) use replica::ReplicaId;
 pub(crate) use secrets::Secrets;
 pub(crate) use seeking::{Found as Whereabouts, Taking};

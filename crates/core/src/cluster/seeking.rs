@@ -48,16 +48,23 @@ pub(crate) struct Taking {
 impl Cluster {
     /// Looks for the session that `named` opened.
     pub(crate) async fn seek(&self, id: Uuid, named: ReplicaId) -> Result<Found, Unreached> {
+        if let Some(found) = self.found_before(id, named) {
+            return Ok(found);
+        }
         let Some(store) = self.store() else {
             let link = self.reach(named).await?;
             return Ok(Found::At { owner: named, link, unsure: false });
         };
-        if let Some(owner) = self.remembered(id)
-            && let Standing::Up(link) = self.roster().reach_known(owner, None).await
-        {
-            return Ok(Found::At { owner, link, unsure: true });
-        }
         self.ask(store, id, named).await.inspect_err(|_| self.count_unreached())
+    }
+
+    /// Where a session is that was found a moment ago; without a store, where it was opened. `None`
+    /// if that replica is not connected.
+    pub(crate) fn found_before(&self, id: Uuid, named: ReplicaId) -> Option<Found> {
+        let unsure = self.store().is_some();
+        let owner = if unsure { self.remembered(id)? } else { named };
+        let link = self.roster().connected(owner)?;
+        Some(Found::At { owner, link, unsure })
     }
 
     async fn ask(&self, store: &Store, id: Uuid, named: ReplicaId) -> Result<Found, Unreached> {

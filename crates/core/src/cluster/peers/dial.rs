@@ -50,7 +50,7 @@ impl fmt::Debug for Link {
 
 /// What happened to a request.
 #[derive(Debug)]
-pub(crate) enum Unsent {
+pub(crate) enum Unforwarded {
     /// It was not sent.
     Returned(Box<Request<Outbound>>),
     /// The other side may have seen it.
@@ -65,18 +65,17 @@ impl Link {
     /// Sends a request and returns the head of its response. Dropping the future cancels the
     /// request at the other replica.
     pub(crate) async fn send(
-        &self,
+        mut self,
         request: Request<Outbound>,
-    ) -> Result<Response<Answer>, Unsent> {
-        let mut sender = self.sender.clone();
-        if poll_fn(|context| sender.poll_ready(context)).await.is_err() {
+    ) -> Result<Response<Answer>, Unforwarded> {
+        if poll_fn(|context| self.sender.poll_ready(context)).await.is_err() {
             self.closed.store(true, Ordering::Relaxed);
-            return Err(Unsent::Returned(Box::new(request)));
+            return Err(Unforwarded::Returned(Box::new(request)));
         }
         let (head, body) = request.into_parts();
         let is_whole = body.is_end_stream();
-        let sent = sender.send_request(Request::from_parts(head, ()), is_whole);
-        let (mut answer, stream) = sent.map_err(Unsent::Lost)?;
+        let sent = self.sender.send_request(Request::from_parts(head, ()), is_whole);
+        let (mut answer, stream) = sent.map_err(Unforwarded::Lost)?;
         let mut rest = (!is_whole).then(|| Sending::new(stream, body));
         let answered = poll_fn(|context| {
             if rest.as_mut().is_some_and(|rest| rest.poll(context).is_ready()) {
@@ -84,7 +83,7 @@ impl Link {
             }
             Pin::new(&mut answer).poll(context)
         });
-        let (head, stream) = answered.await.map_err(Unsent::Lost)?.into_parts();
+        let (head, stream) = answered.await.map_err(Unforwarded::Lost)?.into_parts();
         let body = Answer::new(Inbound::new(&head.headers, stream), rest);
         Ok(Response::from_parts(head, body))
     }

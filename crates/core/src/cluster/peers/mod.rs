@@ -14,7 +14,7 @@ mod secure;
 mod sending;
 
 pub(crate) use answer::Answer;
-pub(crate) use dial::{Link, Unsent};
+pub(crate) use dial::{Link, Unforwarded};
 pub(crate) use hello::{Own, Unmet};
 pub(crate) use inbound::Inbound;
 pub(crate) use keeper::Keeper;

@@ -167,6 +167,14 @@ impl Roster {
         })
     }
 
+    /// The way to a replica, if it is connected.
+    pub(crate) fn connected(&self, id: ReplicaId) -> Option<Link> {
+        match self.lock().standing(id, None) {
+            Standing::Up(link) => Some(link),
+            Standing::Ended | Standing::Silent => None,
+        }
+    }
+
     /// The way to a replica that the store knows, which was last at this address, if that is known.
     /// If the replica may still appear, waits a little: until its machine refuses the connection.
     pub(crate) async fn reach_known(&self, id: ReplicaId, address: Option<&str>) -> Standing {

@@ -70,6 +70,19 @@ impl Common {
 }
 
 impl Mount {
+    /// The way to a session that was found a moment ago.
+    fn known_way(&self, name: &str, head: &Parts) -> Option<Way> {
+        let cluster = self.common.cluster.as_ref().filter(|_| !is_handed_over(head))?;
+        if cluster.store().is_some_and(|store| store.is_closed()) {
+            return None;
+        }
+        let (giver, id) = (cluster.names().owner(name)?, lenient_id_in(name)?);
+        let Whereabouts::At { owner, link, unsure } = cluster.found_before(id, giver)? else {
+            return None;
+        };
+        Some(Way { cluster: Arc::clone(cluster), owner, link, id, unsure })
+    }
+
     /// Looks for a session that is not here. `None` if no other replica can have it.
     pub(super) fn seek<'a>(
         self: &'a Arc<Self>,
@@ -137,15 +150,20 @@ impl Mount {
             let (mut head, mut body) = (head, body);
             body.look_ahead().await;
             for _ in 0..ATTEMPTS {
-                let Some(seeking) = self.seek(&name, &head) else { break };
-                let sought = match seeking.await {
-                    Ok(sought) => sought,
+                let sought = if let Some(way) = self.known_way(&name, &head) {
+                    Ok(Sought::There(way))
+                } else {
+                    let Some(seeking) = self.seek(&name, &head) else { break };
+                    seeking.await
+                };
+                let way = match sought {
+                    Ok(Sought::There(way)) => way,
+                    Ok(Sought::Here) => break,
                     Err(rejection) => {
                         body::discard(body);
                         return Err(rejection);
                     }
                 };
-                let Sought::There(way) = sought else { break };
                 match way.take(head, body, &identity).await? {
                     Handed::Here(again, whole) => (head, body) = (again, whole),
                     answered @ Handed::Answered(_) => return Ok(answered),
@@ -174,31 +192,32 @@ impl Way {
         body: Outbound,
         identity: &Identity,
     ) -> Result<Handed, Rejection> {
+        let Self { cluster, owner, link, id, unsure } = self;
         let extensions = std::mem::take(&mut head.extensions);
         let Sender { origin, address } = Sender::of(&extensions);
         let (peer, encrypted) = (origin.peer, origin.encrypted);
         let carried = Carried { identity: identity.clone(), peer, address, encrypted };
         let request = addressed(Request::from_parts(head, body), &carried);
         let request = request.ok_or(Rejection::BadTarget)?;
-        match self.cluster.forward(&self.link, request).await {
+        match cluster.forward(link, request).await {
             // Another replica may have it by now.
-            Ok(response) if response.status() == StatusCode::NOT_FOUND && self.unsure => {
-                self.cluster.forget(self.id);
-                if self.cluster.may_be_elsewhere(self.id, self.owner).await {
+            Ok(response) if response.status() == StatusCode::NOT_FOUND && unsure => {
+                cluster.forget(id);
+                if cluster.may_be_elsewhere(id, owner).await {
                     return Err(Rejection::ReplicaAway);
                 }
                 Ok(Handed::Answered(handed_back(response)))
             }
             Ok(response) => Ok(Handed::Answered(handed_back(response))),
             Err(Unforwarded::Returned(request)) => {
-                self.cluster.forget(self.id);
+                cluster.forget(id);
                 let (mut head, body) = request.into_parts();
                 strip(&mut head.headers);
                 head.extensions = extensions;
                 Ok(Handed::Here(head, body))
             }
             Err(Unforwarded::Lost(error)) => {
-                tracing::debug!(%error, replica = %self.owner, "a forwarded request was lost");
+                tracing::debug!(%error, replica = %owner, "a forwarded request was lost");
                 Err(Rejection::ReplicaLost)
             }
         }
