@@ -3,6 +3,7 @@
 //
 //   cargo build --release --workspace && node bench/replicas.mjs [--rounds 5] [--calls 4000] [--bin target/release]
 //
+// For the published build, `--bin` names a folder with its `mcp-proxy` and `mcp-proxy.node`, and `echo` of a release.
 // Rounds are interleaved, and ratios are taken within a round; their medians are printed. CPU is the kernel's count for
 // the replicas' processes, without those of the store and the server. Requires Linux and redis-server.
 import { spawn } from "node:child_process";

@@ -29,7 +29,7 @@ const LINGER: Duration = Duration::from_millis(5);
 /// newer ones meanwhile are not written.
 const PACE: usize = 32;
 /// The longest of these pauses. There is no pause if a client waits for the store.
-const MAX_LINGER: Duration = Duration::from_millis(10);
+const MAX_LINGER: Duration = Duration::from_millis(25);
 /// Pause after a failure.
 const PAUSE: Duration = Duration::from_millis(200);
 
