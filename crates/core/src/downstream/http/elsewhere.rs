@@ -150,11 +150,12 @@ impl Mount {
             let (mut head, mut body) = (head, body);
             body.look_ahead().await;
             for _ in 0..ATTEMPTS {
-                let sought = if let Some(way) = self.known_way(&name, &head) {
-                    Ok(Sought::There(way))
-                } else {
-                    let Some(seeking) = self.seek(&name, &head) else { break };
-                    seeking.await
+                let known = self.known_way(&name, &head);
+                let seeking = if known.is_some() { None } else { self.seek(&name, &head) };
+                let sought = match (known, seeking) {
+                    (Some(way), _) => Ok(Sought::There(way)),
+                    (None, Some(seeking)) => seeking.await,
+                    (None, None) => break,
                 };
                 let way = match sought {
                     Ok(Sought::There(way)) => way,

@@ -23,7 +23,7 @@ use crate::{
 
 /// Longest subscription request that is remembered.
 const MAX_REMEMBERED: usize = 16 * 1024;
-/// Most answered calls that the store is told of at a time. It hears of no more while it is away:
+/// Most answered calls that wait to be written. Further ones are not written while the store is away:
 /// then the answer among the events says that a call is over.
 const MAX_ANSWERED: usize = 4096;
 
