@@ -120,7 +120,7 @@ pub(crate) trait Unwritten: fmt::Debug + Send + Sync {
 
 /// The calls of a session that are under way. Like its events they are read when they are written.
 pub(crate) trait Underway: fmt::Debug + Send + Sync {
-    /// What the store does not know yet, in order; from now on it tells of changes again.
+    /// What the store does not know yet; from now on it is told again that there are changes.
     fn read(&self) -> Vec<Logged>;
 
     /// What was read last is written.

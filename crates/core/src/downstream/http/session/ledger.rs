@@ -193,24 +193,22 @@ impl Ledger {
     pub(crate) fn begin(&self, stream: u64, ids: Vec<Bytes>) {
         let mut calls = self.calls();
         calls.begin(stream, ids);
-        self.tell(calls);
+        self.tell(&mut calls);
     }
 
     /// All of them are answered.
     pub(super) fn answered(&self, stream: u64) {
         let mut calls = self.calls();
         if calls.answer(stream) {
-            self.tell(calls);
+            self.tell(&mut calls);
         }
     }
 
-    /// Tells the store that there are changes, unless it knows.
-    fn tell(&self, mut calls: MutexGuard<'_, Calls>) {
-        if !std::mem::replace(&mut calls.is_told, true) {
-            drop(calls);
-            if !self.store.has_calls(self.id, Arc::clone(&self.calls) as _) {
-                self.calls().is_told = false;
-            }
+    /// Tells the store that there are changes, unless it knows. The calls stay locked meanwhile:
+    /// whoever finds that it knows may wait for it at once.
+    fn tell(&self, calls: &mut Calls) {
+        if !calls.is_told {
+            calls.is_told = self.store.has_calls(self.id, Arc::clone(&self.calls) as _);
         }
     }
 
