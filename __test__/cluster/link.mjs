@@ -51,6 +51,21 @@ export class Link {
     this.#destroy();
   }
 
+  /** What it leads to has ended: the machine refuses connections. */
+  async end() {
+    this.#destroy();
+    this.#server.close();
+    await once(this.#server, "close");
+  }
+
+  /** It is there again, at this target. */
+  async begin(target) {
+    this.target = target;
+    if (this.#server.listening) return;
+    this.#server.listen(this.port, "127.0.0.1");
+    await once(this.#server, "listening");
+  }
+
   /** Nothing passes any more, and neither side is told: as if packets were lost. */
   hold() {
     this.#held = true;

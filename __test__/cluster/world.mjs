@@ -46,7 +46,7 @@ class Replica {
     const lines = new Journal();
     eachLine(this.#child.stdout, (line) => lines.push(line));
     const line = await lines.first((text) => text.trimStart().startsWith("other replicas "), "its peer port");
-    this.fromPeers.target = Number(/:(\d+)\s*$/.exec(line)[1]);
+    await this.fromPeers.begin(Number(/:(\d+)\s*$/.exec(line)[1]));
     await lines.first((text) => text.includes("listening on "), "its port");
     return this;
   }
@@ -60,6 +60,7 @@ class Replica {
     this.#child.kill("SIGCONT");
     this.#child.kill("SIGKILL");
     await this.#ended;
+    await this.fromPeers.end();
   }
 
   /** Ends it as an orchestrator does. */
