@@ -53,8 +53,7 @@ export class Link {
 
   /** What it leads to has ended: the machine refuses connections. */
   async end() {
-    this.#destroy();
-    this.#server.close();
+    this.close();
     await once(this.#server, "close");
   }
 

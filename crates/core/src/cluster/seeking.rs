@@ -48,9 +48,6 @@ pub(crate) struct Taking {
 impl Cluster {
     /// Looks for the session that `named` opened.
     pub(crate) async fn seek(&self, id: Uuid, named: ReplicaId) -> Result<Found, Unreached> {
-        if let Some(found) = self.found_before(id, named) {
-            return Ok(found);
-        }
         let Some(store) = self.store() else {
             let link = self.reach(named).await?;
             return Ok(Found::At { owner: named, link, unsure: false });

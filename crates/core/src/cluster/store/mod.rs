@@ -30,7 +30,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use futures_util::future::try_join_all;
+use futures_util::future::{try_join, try_join_all};
 use tokio::time::Instant;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use uuid::Uuid;
@@ -200,22 +200,27 @@ impl Store {
         self.enqueue(Entry::founded(id, epoch, founding));
     }
 
+    /// The epoch of a session that lives here.
+    fn epoch(&self, id: Uuid) -> Option<Epoch> {
+        self.lock().get(&id).map(|holding| holding.epoch)
+    }
+
     /// Something happened in a session that lives here.
     pub(crate) fn log(&self, id: Uuid, logged: Logged) {
-        let Some(epoch) = self.lock().get(&id).map(|holding| holding.epoch) else { return };
+        let Some(epoch) = self.epoch(id) else { return };
         self.enqueue(Entry::logged(id, epoch, logged));
     }
 
     /// A session that lives here has sent events, which are read when they are written; returns
     /// `false` if they are not: it does not live here.
     pub(crate) fn has_sent(&self, id: Uuid, events: Arc<dyn Unwritten>) -> bool {
-        let Some(epoch) = self.lock().get(&id).map(|holding| holding.epoch) else { return false };
+        let Some(epoch) = self.epoch(id) else { return false };
         self.queue.mark(Entry { events: Some(events), ..Entry::of(id, epoch) })
     }
 
     /// The same for calls that have begun or ended.
     pub(crate) fn has_calls(&self, id: Uuid, calls: Arc<dyn Underway>) -> bool {
-        let Some(epoch) = self.lock().get(&id).map(|holding| holding.epoch) else { return false };
+        let Some(epoch) = self.epoch(id) else { return false };
         self.queue.mark(Entry { calls: Some(calls), ..Entry::of(id, epoch) })
     }
 
@@ -313,11 +318,10 @@ impl Store {
     pub(crate) async fn take(&self, id: Uuid, seen: Lease) -> Result<Option<Taken>, StoreError> {
         let taking = self.scripts.take(&self.connection, &self.keys, id, seen, self.own);
         let Some(lease) = self.asked(taking).await? else { return Ok(None) };
-        let reading = self.scripts.founding(&self.connection, &self.keys, id);
-        let sealed = self.asked(reading).await?;
+        let sealed = self.scripts.founding(&self.connection, &self.keys, id);
+        let logged = self.scripts.log(&self.connection, &self.keys, id);
+        let (sealed, logged) = self.asked(try_join(sealed, logged)).await?;
         let Some(founding) = self.sealer.open(id, &sealed) else { return Ok(None) };
-        let reading = self.scripts.log(&self.connection, &self.keys, id);
-        let logged = self.asked(reading).await?;
         self.counts.taken.fetch_add(1, Ordering::Relaxed);
         Ok(Some(Taken { lease, founding, logged }))
     }

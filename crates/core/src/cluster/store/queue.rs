@@ -33,7 +33,7 @@ pub(super) enum Waiting {
     Somebody(
         #[expect(dead_code, reason = "it is there to be dropped")] oneshot::Sender<Infallible>,
     ),
-    /// Sessions have sent events.
+    /// Sessions have sent events, or their calls have begun or ended.
     Marked,
 }
 
@@ -53,7 +53,7 @@ impl Waiting {
 #[derive(Clone, Debug)]
 pub(super) struct Queue {
     sender: mpsc::Sender<Waiting>,
-    /// An entry for each session with events that were not read yet.
+    /// Entries of sessions with events or calls that were not read yet.
     marked: Arc<Mutex<Vec<Entry>>>,
     /// Something urgent was queued.
     urgent: Arc<Notify>,
@@ -133,7 +133,7 @@ impl Queue {
         is_sent
     }
 
-    /// Queues the entry of a session that has sent events; `false` if the queue is closed. There is
+    /// Queues an entry that says where new events or calls are; `false` if the queue is closed. There is
     /// always room for it.
     pub(super) fn mark(&self, entry: Entry) -> bool {
         if self.closed.load(Ordering::Relaxed) {

@@ -85,6 +85,8 @@ async fn the_scripts_do_what_the_rules_say() {
                 let expected = directory::take(record, seen, by, 0).ok();
                 assert_eq!(got.map(|got| got.owner), expected.map(|expected| expected.owner));
                 assert!(got.map(|got| got.epoch) >= expected.map(|expected| expected.epoch));
+                let founding = scripts.founding(&connection, &keys, id).await.unwrap();
+                assert!(got.is_none() || founding == b"founding");
                 record = got.or(record);
                 known.extend(got);
             }

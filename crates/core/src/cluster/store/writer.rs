@@ -176,18 +176,22 @@ fn changed_calls(entries: &[Entry]) -> Option<(&dyn Underway, Vec<Entry>)> {
     Some((source, changed.map(|it| Entry::logged(entry.id, entry.epoch, it)).collect()))
 }
 
+/// What is written of a session besides its events: these changes, and what waits in the queue. It is
+/// never nothing: an owner that was replaced learns of it when it writes.
+fn besides_events(mut changed: Vec<Entry>, entries: &[Entry]) -> Vec<Entry> {
+    changed.extend(entries.iter().filter(|entry| !entry.is_mark()).cloned());
+    if changed.is_empty() {
+        changed.extend(entries.last().cloned());
+    }
+    changed
+}
+
 impl Store {
     /// Writes a session's events, then its other entries.
     async fn write_session(&self, entries: &[Entry], bounds: Bounds) -> Result<Held, StoreError> {
         // Before the events, so that those of a call that is answered are among them.
-        let calls = changed_calls(entries);
-        let (calls, mut rest) =
-            calls.map_or_else(Default::default, |(source, changed)| (Some(source), changed));
-        rest.extend(entries.iter().filter(|entry| !entry.is_mark()).cloned());
-        if rest.is_empty() {
-            // An owner that was replaced learns of it when it writes.
-            rest.extend(entries.last().cloned());
-        }
+        let (calls, changed) = changed_calls(entries).unzip();
+        let mut rest = besides_events(changed.unwrap_or_default(), entries);
         let held = loop {
             let Some(mut events) = Events::of(entries) else {
                 break self.write_entries(&rest, bounds).await?;
@@ -231,5 +235,25 @@ impl Store {
             last.founding = Some(founding);
         }
         Ok(write(&entries).await?.unwrap_or(Held::Kept))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn something_is_always_written() {
+        let mark = || Entry::of(Uuid::nil(), 1);
+        let delivered = || Entry::logged(Uuid::nil(), 1, Logged::Delivered { stream: 1 });
+        assert_eq!(besides_events(Vec::new(), &[mark(), mark()]).len(), 1);
+        assert_eq!(besides_events(Vec::new(), &[mark(), delivered(), mark()]).len(), 1);
+        assert_eq!(besides_events(vec![delivered()], &[mark(), delivered()]).len(), 2);
+        assert!(besides_events(Vec::new(), &[]).is_empty());
+    }
+
+    #[test]
+    fn a_pause_after_a_large_write_has_an_end() {
+        assert_eq!([0, u64::MAX].map(paced), [Duration::ZERO, MAX_LINGER]);
     }
 }

@@ -4,7 +4,7 @@
 //! serves it trusts that, on a connection between replicas. A forwarded request is served where it
 //! arrives, or not at all.
 
-use std::sync::Arc;
+use std::{future::ready, sync::Arc};
 
 use futures_util::future::BoxFuture;
 use http::{Request, StatusCode, request::Parts};
@@ -70,19 +70,6 @@ impl Common {
 }
 
 impl Mount {
-    /// The way to a session that was found a moment ago.
-    fn known_way(&self, name: &str, head: &Parts) -> Option<Way> {
-        let cluster = self.common.cluster.as_ref().filter(|_| !is_handed_over(head))?;
-        if cluster.store().is_some_and(|store| store.is_closed()) {
-            return None;
-        }
-        let (giver, id) = (cluster.names().owner(name)?, lenient_id_in(name)?);
-        let Whereabouts::At { owner, link, unsure } = cluster.found_before(id, giver)? else {
-            return None;
-        };
-        Some(Way { cluster: Arc::clone(cluster), owner, link, id, unsure })
-    }
-
     /// Looks for a session that is not here. `None` if no other replica can have it.
     pub(super) fn seek<'a>(
         self: &'a Arc<Self>,
@@ -96,10 +83,18 @@ impl Mount {
             return None;
         }
         let is_handed_over = is_handed_over(head);
+        let is_closed = cluster.store().is_some_and(|store| store.is_closed());
+        if !is_handed_over
+            && !is_closed
+            && let Some(Whereabouts::At { owner, link, unsure }) = cluster.found_before(id, giver)
+        {
+            let way = Way { cluster, owner, link, id, unsure };
+            return Some(Box::pin(ready(Ok(Sought::There(way)))));
+        }
         let caller = head.extensions.get::<Arc<Caller>>().map(Arc::clone);
         let address = Sender::of(&head.extensions).address;
         Some(Box::pin(async move {
-            if cluster.store().is_some_and(|store| store.is_closed()) {
+            if is_closed {
                 return Err(Rejection::ReplicaAway);
             }
             if is_handed_over {
@@ -150,21 +145,15 @@ impl Mount {
             let (mut head, mut body) = (head, body);
             body.look_ahead().await;
             for _ in 0..ATTEMPTS {
-                let known = self.known_way(&name, &head);
-                let seeking = if known.is_some() { None } else { self.seek(&name, &head) };
-                let sought = match (known, seeking) {
-                    (Some(way), _) => Ok(Sought::There(way)),
-                    (None, Some(seeking)) => seeking.await,
-                    (None, None) => break,
-                };
-                let way = match sought {
-                    Ok(Sought::There(way)) => way,
-                    Ok(Sought::Here) => break,
+                let Some(seeking) = self.seek(&name, &head) else { break };
+                let sought = match seeking.await {
+                    Ok(sought) => sought,
                     Err(rejection) => {
                         body::discard(body);
                         return Err(rejection);
                     }
                 };
+                let Sought::There(way) = sought else { break };
                 match way.take(head, body, &identity).await? {
                     Handed::Here(again, whole) => (head, body) = (again, whole),
                     answered @ Handed::Answered(_) => return Ok(answered),
